@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/scope.h"
 #include "os/dirlist.h"
+#include "os/file.h"
 #include "os/path.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -125,23 +126,12 @@ void cgroup_limit_directory(const struct cgroups *g, const char *path)
 	}
 }
 
-static FILE *open_text(int dir_fd, const char *name)
-{
-	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return NULL;
-	FILE *f = fdopen(fd, "re");
-	if (!f)
-		close(fd);
-	return f;
-}
-
 static bool kill_all_at(int dir_fd)
 {
 	bool any = false;
 	scoped_fd all = openat(dir_fd, "cgroup.kill", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	bool killed = all >= 0 && write(all, "1", 1) == 1;
-	FILE *procs = open_text(dir_fd, "cgroup.procs");
+	FILE *procs = file_open_text_at(dir_fd, "cgroup.procs");
 	long pid;
 	while (procs && fscanf(procs, "%ld", &pid) == 1) {
 		any = true;
@@ -262,7 +252,7 @@ void cgroup_remove_named(const struct cgroups *g, const char *path, const char *
 static bool file_counts_oom(int dir_fd, const char *dir, const char *file)
 {
 	g_autofree char *name = g_strconcat(dir, "/", file, NULL);
-	FILE *f = open_text(dir_fd, name);
+	FILE *f = file_open_text_at(dir_fd, name);
 	char key[64];
 	unsigned long long value;
 	bool found = false;

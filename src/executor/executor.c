@@ -155,6 +155,13 @@ bool executor_seccomp_program(executor *e, GBytes **ret, GError **error)
 	return *ret != NULL;
 }
 
+/* Also in a container (upstream: not): the kernel refuses a profile that cannot be set there. */
+static bool has_apparmor(void)
+{
+	g_autofree char *enabled = NULL;
+	return g_file_get_contents("/sys/module/apparmor/parameters/enabled", &enabled, NULL, NULL) && *enabled == 'Y';
+}
+
 executor *executor_new(const struct executor_options *options, GError **error)
 {
 	executor *e = g_new0(executor, 1);
@@ -177,7 +184,9 @@ executor *executor_new(const struct executor_options *options, GError **error)
 	e->trace_fd = options->trace_fd;
 	e->allow_network_host = options->allow_network_host;
 	e->allow_security_insecure = options->allow_security_insecure;
+	e->lacks_apparmor = e->apparmor_profile && *e->apparmor_profile && !has_apparmor();
 	e->labels = options->selinux ? labels_new("/") : NULL;
+	e->lacks_selinux = e->labels && !labels_are_supported();
 	e->rootless = options->rootless;
 	e->no_process_sandbox = options->no_process_sandbox;
 	e->no_devices = user_namespace_is_limited();
@@ -266,13 +275,6 @@ static bool check_process(const char *const *args, const char *cwd, GError **err
 	       error_set(error, ERROR_INVALID_ARGUMENT, "working directory \"%s\" is not an absolute path", cwd);
 }
 
-/* As containerd's HostSupports, but also in a container: the kernel refuses a profile that cannot be set there. */
-static bool has_apparmor(void)
-{
-	g_autofree char *enabled = NULL;
-	return g_file_get_contents("/sys/module/apparmor/parameters/enabled", &enabled, NULL, NULL) && *enabled == 'Y';
-}
-
 /* Every start path comes through here, so check once (CVE-2024-23653). */
 static bool check_step(const executor *e, const struct step *step, GError **error)
 {
@@ -287,11 +289,11 @@ static bool check_step(const executor *e, const struct step *step, GError **erro
 	default:
 		return error_set(error, ERROR_INVALID_ARGUMENT, "unknown network mode %d", (int)step->network);
 	}
-	if (!step->insecure && e->apparmor_profile && *e->apparmor_profile && !has_apparmor())
+	if (!step->insecure && e->lacks_apparmor)
 		return error_set(error, ERROR_UNKNOWN,
 				 "AppArmor is not supported on this host, but the profile '%s' was specified",
 				 e->apparmor_profile);
-	if (e->labels && !labels_are_supported())
+	if (e->lacks_selinux)
 		return error_set(error, ERROR_UNKNOWN, "selinux is not available");
 	if (step->insecure && !e->allow_security_insecure)
 		return error_set(error, ERROR_PERMISSION_DENIED, "security.insecure is not allowed");

@@ -43,6 +43,7 @@ struct executor {
 	resource_sampler *usage; /* owned */
 	bool allow_network_host, allow_security_insecure;
 	labels *labels;                                /* owned; NULL: steps are not labelled */
+	bool lacks_apparmor, lacks_selinux;            /* a profile, or labels, are wanted and this host has none */
 	bool rootless, no_devices, no_process_sandbox; /* see struct spec_input */
 };
 

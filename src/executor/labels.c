@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "executor/labels.h"
-#include "base/limits.h"
-#include <errno.h>
 #include <string.h>
 #include <sys/vfs.h>
 

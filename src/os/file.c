@@ -11,6 +11,15 @@
 
 enum { SMALL_FILE = 64 * 1024, BUFFER_BYTES = 1024 * 1024, RANGE_BYTES = 64 * 1024 * 1024 };
 
+FILE *file_open_text_at(int dir_fd, const char *name)
+{
+	scoped_fd fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	FILE *f = fd >= 0 ? fdopen(fd, "re") : NULL;
+	if (f)
+		fd_steal(&fd);
+	return f;
+}
+
 bool file_write_all(int fd, const void *bytes, size_t n)
 {
 	for (const char *at = bytes; n > 0;) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * file: writes to file descriptors. For copies and attributes of files see os/tree.h.
+ * file: reads text and writes to file descriptors. For copies and attributes of files see os/tree.h.
  *
  *	if (!file_write_all(fd, bytes, n))
  *		return error_set_errno(error, errno, "write %s", name);
@@ -9,9 +9,12 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stdio.h>
 #include <stddef.h>
 #include <sys/types.h>
 
+/* Opens a text file to read, but no symbolic link. NULL with errno; fclose. */
+FILE *file_open_text_at(int dir_fd, const char *name);
 /* Writes all n bytes, also after short writes and interruptions. False with errno. Blocks if the descriptor does. */
 bool file_write_all(int fd, const void *bytes, size_t n);
 /* The same at an offset of the file; its position stays. */

@@ -21,8 +21,8 @@ provenance_steps *provenance_steps_new(const Pb__Definition *definition, GError 
 void provenance_steps_free(provenance_steps *s);
 int provenance_steps_find(const provenance_steps *s, const char *digest);
 /*
- * usages: those of steps, by digest, element type step_usage *; NULL: not written. sorted: the keys of all objects, as v1 needs them; otherwise in the order of the messages, for
- * v0.2.
+ * usages: char * digest of a step to step_usage *; NULL: they are not written. sorted: the keys of all objects, as v1
+ * needs them; otherwise in the order of the messages, for v0.2.
  */
 bool provenance_steps_write(json_writer *w, const provenance_steps *s, GHashTable *usages, bool sorted, GError **error);
 /*

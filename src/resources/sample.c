@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "resources/sample.h"
-#include "base/limits.h"
-#include "base/scope.h"
 #include "base/time.h"
 #include "format/gotype.h"
-#include <fcntl.h>
+#include "os/file.h"
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define TICKS_PER_S 100 /* USER_HZ, on all architectures of Linux that are supported */
 
@@ -74,15 +71,6 @@ COUNT(machine_cpu_members, ((struct resource_cpu_time *)0)->ticks);
 
 /* ---- reading */
 
-static FILE *open_text(int dir_fd, const char *name)
-{
-	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
-	FILE *f = fd >= 0 ? fdopen(fd, "re") : NULL;
-	if (fd >= 0 && !f)
-		close(fd);
-	return f;
-}
-
 static bool parse_number(const char *text, uint64_t *ret)
 {
 	return g_ascii_string_to_unsigned(text, 10, 0, INT64_MAX, ret, NULL);
@@ -106,7 +94,7 @@ static void take(const char *key, const char *value, const struct field *fields,
 /* Reads lines "KEY VALUE ...". False: there is no such file. */
 static bool read_keys(int dir_fd, const char *name, const struct field *fields, size_t n, uint64_t *ret)
 {
-	FILE *f = open_text(dir_fd, name);
+	FILE *f = file_open_text_at(dir_fd, name);
 	char line[256], key[64], value[32];
 	clear(ret, n);
 	while (f && fgets(line, sizeof line, f))
@@ -119,7 +107,7 @@ static bool read_keys(int dir_fd, const char *name, const struct field *fields, 
 
 static uint64_t read_one(int dir_fd, const char *name)
 {
-	FILE *f = open_text(dir_fd, name);
+	FILE *f = file_open_text_at(dir_fd, name);
 	char value[32] = "";
 	uint64_t number;
 	bool read = f && fscanf(f, "%31s", value) == 1 && parse_number(value, &number);
@@ -131,7 +119,7 @@ static uint64_t read_one(int dir_fd, const char *name)
 /* Adds up the lines "MAJOR:MINOR rbytes=1 wbytes=2 ..." of all devices. */
 static bool read_io(int dir_fd, uint64_t *ret)
 {
-	FILE *f = open_text(dir_fd, "io.stat");
+	FILE *f = file_open_text_at(dir_fd, "io.stat");
 	char line[512];
 	clear(ret, G_N_ELEMENTS(io_fields));
 	while (f && fgets(line, sizeof line, f)) {
@@ -181,7 +169,7 @@ static void parse_stall(const char *line, struct resource_stall *ret)
 
 static void read_pressure(int dir_fd, const char *name, struct resource_pressure *ret)
 {
-	FILE *f = open_text(dir_fd, name);
+	FILE *f = file_open_text_at(dir_fd, name);
 	char line[256];
 	*ret = (struct resource_pressure){0};
 	/* Without pressure accounting, the files of a cgroup exist, and reading fails. */
@@ -229,7 +217,7 @@ bool resource_sample_read(int cgroup_fd, struct resource_sample *ret)
 /* The line "cpu" is the first one; the others follow one of all interrupts, which can be long. */
 static bool read_stat(int proc_fd, struct resource_cpu_time *ret_cpu, uint64_t *ret_processes)
 {
-	FILE *f = open_text(proc_fd, "stat");
+	FILE *f = file_open_text_at(proc_fd, "stat");
 	char line[512], key[64], value[32];
 	bool at_start = true, read = false;
 	*ret_cpu = (struct resource_cpu_time){0};

@@ -33,11 +33,11 @@ struct resource_sampler {
 	GThread *thread; /* owned; NULL: not started */
 	bool runs;       /* the thread has not ended */
 	bool closing;
-	GPtrArray *steps;   /* counted; those that are not ENDED */
-	size_t n_waiting;   /* of them: STARTING or ENDING */
-	int64_t active_us;  /* when a step has last begun or ended */
-	int64_t started_ns; /* the same, the begin, since 1970; 0: never */
-	GArray *machine;    /* element type: struct resource_machine_sample */
+	GPtrArray *steps;  /* counted; those that are not ENDED */
+	size_t n_waiting;  /* of them: STARTING or ENDING */
+	int64_t active_us; /* when a step has last begun or ended */
+	int64_t active_ns; /* the same, since 1970; 0: never */
+	GArray *machine;   /* element type: struct resource_machine_sample */
 };
 
 step_usage *step_usage_new(void)
@@ -236,6 +236,7 @@ static void *run(void *data)
 		}
 		serve(s);
 	}
+	serve(s);
 	s->runs = false;
 	g_mutex_unlock(&s->mu);
 	return NULL;
@@ -254,6 +255,13 @@ static void ensure_thread(resource_sampler *s)
 
 /* ---- steps */
 
+/* Requires mu. */
+static void note_activity(resource_sampler *s)
+{
+	s->active_us = g_get_monotonic_time();
+	s->active_ns = g_get_real_time() * NS_PER_US;
+}
+
 void resource_sampler_begin(resource_sampler *s, step_usage *u, int hierarchy_fd, const char *path)
 {
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&s->mu);
@@ -263,8 +271,8 @@ void resource_sampler_begin(resource_sampler *s, step_usage *u, int hierarchy_fd
 	u->state = u->hierarchy_fd >= 0 ? STARTING : RUNNING;
 	u->path = g_strdup(path);
 	u->interval_us = s->interval_us;
-	u->first_us = u->last_us = s->active_us = g_get_monotonic_time();
-	s->started_ns = g_get_real_time() * NS_PER_US;
+	note_activity(s);
+	u->first_us = u->last_us = s->active_us;
 	g_ptr_array_add(s->steps, step_usage_ref(u));
 	ensure_thread(s);
 	if (u->state == STARTING) {
@@ -288,7 +296,7 @@ void resource_sampler_end(resource_sampler *s, step_usage *u, int hold_fd)
 		return;
 	}
 	u->hold_fd = hold_fd;
-	s->active_us = g_get_monotonic_time();
+	note_activity(s);
 	if (!s->runs || u->hierarchy_fd < 0) {
 		s->n_waiting -= u->state == STARTING;
 		u->state = ENDED;
@@ -345,7 +353,7 @@ GArray *resource_sampler_machine(resource_sampler *s, int64_t since_ns)
 	struct resource_machine_sample now;
 	int64_t interval_ns = s->interval_us * NS_PER_US;
 	g_mutex_lock(&s->mu);
-	bool any = s->started_ns >= since_ns;
+	bool any = s->active_ns >= since_ns || s->steps->len > 0;
 	g_mutex_unlock(&s->mu);
 	if (!any || !resource_machine_sample_read(s->proc_fd, &now))
 		return NULL;

@@ -110,6 +110,8 @@ static void test_absent(void)
 	g_assert_null(usage_json(never));
 	resource_sampler_begin(s, without, -1, NULL);
 	g_assert_null(usage_json(without)); /* it runs */
+	g_autoptr(GArray) running = resource_sampler_machine(s, (g_get_real_time() + G_USEC_PER_SEC) * NS_PER_US);
+	g_assert_cmpuint(running->len, ==, 1); /* it began before, and it runs */
 	resource_sampler_end(s, without, -1);
 	g_assert_null(usage_json(without));
 	resource_sampler_begin(s, gone, f.fd, "no-such-cgroup");
